@@ -6,6 +6,7 @@ import type { Event, EventStore } from '@eventsourced/core'
 import { hasCode } from '@eventsourced/core'
 import pg from 'pg'
 import type { Handle } from './delivery.ts'
+import type { Seen } from './operation.ts'
 
 export type Breakage = keyof typeof breakages
 
@@ -94,6 +95,23 @@ export const breakages = {
 
   /** Steals leases, but checks their tokens. This is harmless, because the token keeps two workers apart. */
   'stolen-leases': { sql: stealLeases },
+
+  /** Returns snapshots with another state, but with the right version and last event. */
+  'changed-snapshot': {
+    store: (store) => ({
+      ...store,
+      snapshots: {
+        ...store.snapshots,
+        async read(name, streamId, options) {
+          const found = await store.snapshots.read(name, streamId, options)
+          if (found === undefined) return undefined
+          const content = JSON.parse(found.json) as { state: Seen }
+          const [version, digest] = content.state
+          return { ...found, json: JSON.stringify({ ...content, state: [version, digest + 1] }) }
+        },
+      },
+    }),
+  },
 
   /** Reads the versions of streams without locks, and without the constraint that would catch a mistake. */
   'no-stream-lock': {

@@ -22,8 +22,9 @@ export interface CampaignOptions {
   readonly scenario: Scenario
   readonly seconds: number
   /**
-   * The names of the faults that the campaign waits for: it lasts longer than `seconds` until each has happened, at most
-   * six times as long. The faults are drawn at random, so in a short campaign one of them may be late. @default none
+   * The names of the faults that the campaign waits for, and `snapshots` for a state that is folded from one. The campaign
+   * lasts longer than `seconds` until each has happened, at most six times as long. The faults are drawn at random, so in a
+   * short campaign one of them may be late. @default none
    */
   readonly happens?: readonly string[] | undefined
   /** Ends the writing as soon as so many events are appended. @default no limit */
@@ -59,6 +60,8 @@ export interface CampaignProgress {
 export interface CampaignResult extends Verdict {
   readonly database: string
   readonly faults: ReadonlyMap<string, number>
+  /** How many states were folded from a snapshot. The count leaves out the last moments of killed clients. */
+  readonly snapshots: number
   /** How long the clients wrote, in seconds. */
   readonly seconds: number
 }
@@ -79,7 +82,7 @@ export async function runCampaign(options: CampaignOptions): Promise<CampaignRes
     await step('creating the tables', createTables(database, breakage))
     clients = new Clients(program.file, tasksOf(options, database, histories.path))
     await step('starting the clients', clients.ready())
-    const { faults, seconds } = await runClients(options, database, clients, step)
+    const { faults, snapshots, seconds } = await runClients(options, database, clients, step)
     const opened = await openStore(database.address)
     try {
       const evidence = await step(
@@ -87,7 +90,7 @@ export async function runCampaign(options: CampaignOptions): Promise<CampaignRes
         gather(opened.store, histories.path, options.subscriptions),
       )
       if (options.elle !== undefined) writeFileSync(options.elle, `${elleHistory(evidence).join('\n')}\n`)
-      return { ...check(evidence), database: database.name, faults, seconds }
+      return { ...check(evidence), database: database.name, faults, snapshots, seconds }
     } finally {
       await step('closing the stores', Promise.all([opened.store.close(), opened.former?.close()]))
     }
@@ -155,10 +158,11 @@ async function runClients(
     fault({ ...context, random: randomOf(seed, 'fault', nth) }),
   )
 
+  const timesOf = (what: string) => (what === 'snapshots' ? clients.progress.snapshots : (counts.get(what) ?? 0))
   const begin = performance.now()
   const passed = () => (performance.now() - begin) / 1000
   const isOver = () =>
-    passed() >= seconds && (happens.every((what) => (counts.get(what) ?? 0) > 0) || passed() >= 6 * seconds)
+    passed() >= seconds && (happens.every((what) => timesOf(what) > 0) || passed() >= 6 * seconds)
   const report = (phase: CampaignProgress['phase']) => {
     const { appended, followed, faults } = clients.progress
     if (scenario.requestFaults) counts.set('requests', faults)
@@ -183,7 +187,7 @@ async function runClients(
   await sleep(1_500)
   await step(() => `the work of ${clients.busy}`, clients.order({ kind: 'end' }))
   report('checking')
-  return { faults: counts, seconds: written }
+  return { faults: counts, snapshots: clients.progress.snapshots, seconds: written }
 }
 
 /** Rejects when a fault fails. Never resolves: a fault that has simply ended does not end the campaign. */

@@ -6,10 +6,12 @@ import type { ClientMessage, ClientOrder, ClientTask } from './task.ts'
 interface Progress {
   readonly appended: number
   readonly followed: number
+  /** How many folds began with a snapshot. */
+  readonly snapshots: number
   readonly faults: number
 }
 
-const nothing: Progress = { appended: 0, followed: 0, faults: 0 }
+const nothing: Progress = { appended: 0, followed: 0, snapshots: 0, faults: 0 }
 
 export class Clients {
   readonly #clients: Client[]
@@ -65,9 +67,10 @@ export class Clients {
     return this.#clients
       .map((client) => client.progress)
       .reduce(
-        (sum, { appended, followed, faults }) => ({
+        (sum, { appended, followed, snapshots, faults }) => ({
           appended: sum.appended + appended,
           followed: sum.followed + followed,
+          snapshots: sum.snapshots + snapshots,
           faults: sum.faults + faults,
         }),
         nothing,
@@ -122,6 +125,7 @@ class Client {
     return {
       appended: this.#before.appended + this.#present.appended,
       followed: this.#before.followed + this.#present.followed,
+      snapshots: this.#before.snapshots + this.#present.snapshots,
       faults: this.#before.faults + this.#present.faults,
     }
   }

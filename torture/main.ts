@@ -24,7 +24,8 @@ try {
 process.exit()
 
 function print(result: CampaignResult): void {
-  const { appended, findings, operations, unknownButDone, handledAgain, longestPause } = result
+  const { appended, findings, operations, unknownButDone, splits, snapshots, handledAgain, longestPause } =
+    result
   const { ok, failed, unknown } = operations
   console.log(
     `${result.database}: ${(appended / result.seconds).toFixed(0)} events/s in ${result.seconds.toFixed(0)} s`,
@@ -32,6 +33,7 @@ function print(result: CampaignResult): void {
   console.log(
     `operations: ${ok} ok, ${failed} refused, ${unknown} unknown (${unknownButDone} of them happened)`,
   )
+  console.log(`events split on reading: ${splits}; states folded from a snapshot: ${snapshots}`)
   console.log(
     `events handled again after a crash: ${handledAgain}; longest time without an acknowledgement: ${(longestPause / 1e6).toFixed(1)} s`,
   )

@@ -43,6 +43,7 @@ export type ClientMessage =
       readonly kind: 'progress'
       readonly appended: number
       readonly followed: number
+      readonly snapshots: number
       readonly faults: number
     }
   | { readonly kind: 'written' }

@@ -19,6 +19,8 @@ export interface Verdict {
   readonly slow: number
   /** How many of the `unknown` operations happened. */
   readonly unknownButDone: number
+  /** How many stored events were read as two. */
+  readonly splits: number
   /** How often a subscription handled an event again, as it may after a crash. */
   readonly handledAgain: number
   /** The longest time between two acknowledgements, in microseconds. */
@@ -61,6 +63,7 @@ export function check(evidence: Evidence): Verdict {
       ({ state, invocation }) => state === 'ok' && invocation.kind === 'slow',
     ).length,
     unknownButDone: [...outcomes].filter(([op, { state }]) => state === 'unknown' && present.has(op)).length,
+    splits: [...log.values()].filter(({ isSplit }) => isSplit).length,
     handledAgain,
     longestPause: ends.reduce((most, end, at) => Math.max(most, end - (ends[at - 1] ?? end)), 0),
   }

@@ -32,14 +32,16 @@ const writer = task.writers > 0 ? new Writer(task, store, former, slow) : undefi
 const follower = task.follows ? new Follower(task, store) : undefined
 
 const send = (message: ClientMessage) => process.send?.(message)
-const reporting = setInterval(() => {
+const report = () => {
   send({
     kind: 'progress',
     appended: writer?.appended ?? 0,
     followed: follower?.followed ?? 0,
+    snapshots: writer?.snapshots ?? 0,
     faults: faults(),
   })
-}, 250)
+}
+const reporting = setInterval(report, 250)
 
 process.on('message', (order: ClientOrder) => void carryOut(order))
 // Without its campaign, the client must not continue.

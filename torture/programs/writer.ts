@@ -5,7 +5,6 @@ import {
   type EventStore,
   foldStream,
   type KnownError,
-  type RecordedEvent,
 } from '@eventsourced/core'
 import { sleep } from '../../src/runtime/abort.ts'
 import { History, readHistory } from '../history.ts'
@@ -23,7 +22,8 @@ import {
 } from '../operation.ts'
 import { inlinePrefix } from '../projections.ts'
 import { type Random, randomOf } from '../random.ts'
-import { isNoted, ofFormerRelease } from '../releases.ts'
+import { ofFormerRelease } from '../releases.ts'
+import { SeenStream, snapshot } from '../seen-stream.ts'
 import { type ClientTask, historyFile } from '../task.ts'
 import type { SlowAppend } from './slow-append.ts'
 
@@ -39,15 +39,6 @@ const fails = new Set(['wrong-expected-version', 'command-overtaken', 'rolled-ba
 /** After one of these errors, the operation may have happened nevertheless. */
 const unknowns = new Set(['store-unavailable', 'connection-lost'])
 
-const seenStream = {
-  initialState: (): Seen => [0, 0],
-  evolve: (seen: Seen, event: RecordedEvent<TracedEvent>): Seen =>
-    isNoted(event) ? seen : [seen[0] + 1, digest(seen[1], event.data.name)],
-}
-
-/** All reads of states begin with a snapshot. A stale one that is not recognised would show in the decisions. */
-const snapshot = { name: 'seen', version: 1, every: 5 }
-
 export class Writer {
   readonly #task: ClientTask
   readonly #store: EventStore
@@ -60,6 +51,7 @@ export class Writer {
   /** The operations that have a line with their outcome. */
   readonly #ended: Set<string>
   readonly #underWay = new Set<string>()
+  readonly #seenStream = new SeenStream()
   #operations: number
   #isEnding = false
   /** How many events were acknowledged. */
@@ -90,7 +82,8 @@ export class Writer {
     this.#handle = commandHandler({
       store,
       decider: {
-        ...seenStream,
+        initialState: this.#seenStream.initialState,
+        evolve: this.#seenStream.evolve,
         decide: ({ op, count }: Command, seen: Seen) =>
           Array.from({ length: count }, (_, nth) => {
             const { type, data } = eventOf(op, nth, seen)
@@ -116,6 +109,11 @@ export class Writer {
 
   end(): void {
     this.#isEnding = true
+  }
+
+  /** How many folds began with a snapshot. */
+  get snapshots(): number {
+    return this.#seenStream.snapshots
   }
 
   /** Describes the operations that are under way. */
@@ -171,7 +169,7 @@ export class Writer {
       try {
         const { state } = await this.#tracked(
           `a look at ${stream}`,
-          foldStream(this.#store, stream, seenStream, { snapshot }),
+          foldStream(this.#store, stream, this.#seenStream, { snapshot }),
         )
         return state
       } catch (error) {
@@ -220,7 +218,7 @@ export class Writer {
       former === undefined ? presentEvents(part) : presentEvents(part).map(ofFormerRelease)
     switch (kind) {
       case 'read':
-        return { seen: (await foldStream(this.#store, first.stream, seenStream, { snapshot })).state }
+        return { seen: (await foldStream(this.#store, first.stream, this.#seenStream, { snapshot })).state }
       case 'append':
         return { appended: [answer(await store.append(first.stream, eventsOf(first)))] }
       case 'append-at': {
