@@ -19,6 +19,7 @@ import {
 import type { Row, Session, Statement } from './client.ts'
 import { jsonList, plainArray, textArray } from './encode.ts'
 import { isTransactionAborted } from './errors.ts'
+import type { LockAndAppend } from './lock-and-append.ts'
 import type { Statements } from './statements.ts'
 
 /** The transaction that handlers and raw projections write with. It also runs your own SQL. */
@@ -38,6 +39,8 @@ export class PostgresStorageTransaction implements StorageTransaction {
   /** Whether `holdLease` holds leases: no heartbeat can run beside this transaction. */
   holdsLeases = false
   enter: (<T>(work: () => T) => T) | undefined
+  /** The append that the next call of `lockDocuments` makes. */
+  toAppend: LockAndAppend | undefined
   readonly #session: Session
   readonly #statements: Statements
   readonly #readLogPage: (query: LogQuery) => ReturnType<Storage['readLogPage']>
@@ -96,7 +99,9 @@ export class PostgresStorageTransaction implements StorageTransaction {
 
   async lockDocuments(addresses: readonly DocumentAddress[]): Promise<LockedDocuments> {
     const parameters = [...addressParameters(addresses), this.#lockTimeout]
-    const rows = await this.#session.run(this.#statements.lockDocuments, parameters)
+    const rows =
+      (await this.toAppend?.lock(this.#session, parameters)) ??
+      (await this.#session.run(this.#statements.lockDocuments, parameters))
     if (Number(rows[0]?.place) === 0) return 'stale'
     const documents = documentsOf(addresses, rows)
     for (const [index, document] of documents.entries()) {
