@@ -183,6 +183,7 @@ export class InlineDocuments {
             const isRetried = retried || retriedBefore
             const toAppend = together?.(isRetried)
             transaction.toAppend = toAppend
+            transaction.commitsAtEnd = targets.every(({ projection }) => projection.kind !== 'raw')
             const locked = await this.#inline.lock(targets, toLock, transaction).catch((thrown: unknown) => {
               throw toAppend?.failedWith(thrown) ? thrown : new InlineFailure(thrown)
             })
