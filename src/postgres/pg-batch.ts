@@ -81,12 +81,12 @@ export class PgBatch {
   }
 
   /** The client records under this name that the server has prepared the statement whose answer comes now. */
-  get name(): string | undefined {
-    return this.#names[this.done]
+  get name(): string {
+    return this.#names[this.done] ?? ''
   }
 
-  get text(): string | undefined {
-    return this.#statements[this.done]?.text
+  get text(): string {
+    return this.#statements[this.done]?.text ?? ''
   }
 
   submit(connection: BatchConnection): null {
