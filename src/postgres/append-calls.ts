@@ -62,7 +62,8 @@ export function appendCalls(
     }
     if (documents !== undefined) {
       const eventsOf = (row: Row) => appendedEvents(appends, manyOutcomes(appends, row))
-      return documents.append(appends, statement, parameters, eventsOf, 'give up', undefined)
+      const both = { statement, locking: statements.lockAndAppendToEach }
+      return documents.append(appends, both, parameters, eventsOf, 'give up', undefined)
     }
     // Without `runWrite`: if a group fails, `GroupCommit` retries its appends in smaller groups.
     return (await runner.run('Appending', statement, parameters, undefined, 'give up'))[0] as Row
@@ -87,7 +88,8 @@ export function appendCalls(
       const isRefused = outcomes.some(({ kind }) => kind !== 'appended')
       return isRefused ? [] : appendedEvents(appends, outcomes)
     }
-    return documents.append(appends, statement, parameters, eventsOf, afterLockTimeout, signal)
+    const both = { statement, locking: statements.lockAndAppendToStreams }
+    return documents.append(appends, both, parameters, eventsOf, afterLockTimeout, signal)
   }
 
   async function makeAlone(

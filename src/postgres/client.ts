@@ -22,6 +22,11 @@ export type Parameters = readonly (string | null)[]
 export interface Session {
   /** Runs a statement of this library. */
   run(statement: Statement, parameters: Parameters): Promise<readonly Row[]>
+  /**
+   * Runs a statement of this library and commits the transaction, in one round trip. Nothing may follow it. Absent if
+   * the driver cannot, or if the transaction is the caller's.
+   */
+  readonly runAndCommit?: (statement: Statement, parameters: Parameters) => Promise<readonly Row[]>
   /** Runs the user's own query. The driver's own rules apply to its values and rows. */
   query(text: string, values: readonly unknown[]): Promise<readonly Row[]>
   /** The driver's own transaction. */
@@ -42,8 +47,16 @@ export interface Database {
   readonly connections: number
   /** Runs one statement in its own transaction. Does not send it if the signal is already aborted. */
   run(statement: Statement, parameters: Parameters, signal?: AbortSignal): Promise<readonly Row[]>
-  /** Runs `work` in a transaction in `transactionMode`: commits if it resolves, rolls back if it throws. */
-  transaction<T>(work: (session: ScriptSession) => Promise<T>, signal?: AbortSignal): Promise<T>
+  /**
+   * Runs `work` in a transaction in `transactionMode`: commits if it resolves, rolls back if it throws. 'late': the
+   * driver may begin the transaction together with the first statement that `work` calls `Session.run` with. Before that
+   * call, `work` must not use the session.
+   */
+  transaction<T>(
+    work: (session: ScriptSession) => Promise<T>,
+    signal?: AbortSignal,
+    begin?: 'at once' | 'late',
+  ): Promise<T>
   /**
    * Opens one more connection and listens on it. Absent if the driver cannot listen or need not. Resolves with
    * undefined if this client cannot open another connection.

@@ -5,11 +5,11 @@ import {
   checkUsable,
   fromPgClient,
   ignoreErrors,
-  inTransaction,
   type PgClient,
   type PgListener,
   silenceWatch,
 } from './from-pg.ts'
+import { inTransaction } from './pg-transaction.ts'
 
 /**
  * The last call of each client: all stores on a client share one queue, or they would get into each other's
@@ -45,7 +45,8 @@ export function fromLoneClient(client: PgClient, prepare: boolean, timeout: numb
     connections: 1,
     run: (statement: Statement, parameters: Parameters, signal) =>
       inTurn(signal, () => fromPgClient(client, prepare, silence.forStatement()).run(statement, parameters)),
-    transaction: (work, signal) => inTurn(signal, () => inTransaction(client, prepare, silence, work)),
+    transaction: (work, signal, begin) =>
+      inTurn(signal, () => inTransaction(client, { prepare, silence, begin }, work)),
     async close() {
       await lastCalls.get(client)
       // The socket of a lost connection may end later, with an `error` event: without a listener it ends the process.

@@ -7,13 +7,13 @@ import {
   fromPgClient,
   ignoreError,
   ignoreErrors,
-  inTransaction,
   type PgClient,
   type PgListener,
   runQuery,
   silenceWatch,
   socketOf,
 } from './from-pg.ts'
+import { inTransaction } from './pg-transaction.ts'
 import { SilenceWatch, SilentDatabaseError } from './silence.ts'
 
 /** The part of `pg.Pool` that the store uses. */
@@ -173,8 +173,8 @@ export function fromPgPool(pool: PgPool, { prepare, owned, timeout }: FromPgOpti
       withClient(signal, (client) =>
         fromPgClient(client, prepare, silence.forStatement()).run(statement, parameters),
       ),
-    transaction: (work, signal) =>
-      withClient(signal, (client) => inTransaction(client, prepare, silence, work)),
+    transaction: (work, signal, begin) =>
+      withClient(signal, (client) => inTransaction(client, { prepare, silence, begin }, work)),
     listen: (channel, onNotified) => listen(pool, channel, onNotified),
     async close() {
       // The listener of our own pool stays: its connections may still fail while the pool ends.

@@ -1,15 +1,9 @@
-/** A client of the `pg` driver: its session, its transactions, and the watch over its silence. */
+/** A client of the `pg` driver: its session, and the watch over its silence. */
 import { ConnectionNotOpenError } from '../storage/index.ts'
-import { maxIdleMilliseconds, type Row, type ScriptSession, transactionMode } from './client.ts'
-import { isConnectionLost, isIdleEnd, isOverloaded } from './errors.ts'
+import type { Row, ScriptSession } from './client.ts'
+import { isOverloaded } from './errors.ts'
 import { noteFailure, preparedName } from './prepared-names.ts'
-import {
-  processState,
-  processStateParameters,
-  processStateQuery,
-  SilenceWatch,
-  transactionProcessQuery,
-} from './silence.ts'
+import { processState, processStateParameters, processStateQuery, SilenceWatch } from './silence.ts'
 
 interface PgQuery {
   name?: string
@@ -25,6 +19,8 @@ interface PgResult {
 /** The part of `pg.Client` that the store uses. */
 export interface PgClient {
   query(query: PgQuery, callback: (error: Error, result: PgResult | PgResult[]) => void): void
+  /** Takes a query object, which has its own callback. */
+  query(query: { submit(connection: never): unknown }): void
   on(event: 'error', listener: (error: Error) => void): unknown
   removeListener(event: 'error', listener: (error: Error) => void): unknown
 }
@@ -107,6 +103,9 @@ const asText = (text: string) => text
  */
 const types = { getTypeParser: (oid: number) => (oid === varcharOid ? JSON.parse : asText) }
 
+/** Parses a value of a statement of this library. */
+export const parseValue = (value: string, oid: number): unknown => types.getTypeParser(oid)(value)
+
 /**
  * Runs one statement, or a script of several without values, of which it returns the rows of the last one.
  *
@@ -117,6 +116,19 @@ export function runQuery(
   query: PgQuery,
   silence?: SilenceWatch,
 ): Promise<Row[]> {
+  return watched(client, silence, (settle) => {
+    client.query(query, (error, result) => {
+      settle(error, (Array.isArray(result) ? result.at(-1) : result)?.rows as Row[])
+    })
+  })
+}
+
+/** Sends queries, and rejects once the connection is silent. `send`: receives the function that ends the call. */
+export function watched<T>(
+  client: PgClient & ClientState,
+  silence: SilenceWatch | undefined,
+  send: (settle: (error: Error | null | undefined, result: T) => void) => void,
+): Promise<T> {
   return new Promise((resolve, reject) => {
     checkConnected(client)
     const endWatch = silence?.watch(
@@ -127,10 +139,10 @@ export function runQuery(
       },
       reject,
     )
-    client.query(query, (error, result) => {
+    send((error, result) => {
       const toReject = endWatch?.(error) ?? error
       if (toReject) reject(toReject)
-      else resolve((Array.isArray(result) ? result.at(-1) : result)?.rows as Row[])
+      else resolve(result)
     })
   })
 }
@@ -177,46 +189,4 @@ export function silenceWatch(timeout: number, newClient: () => PgListener & Clie
       client.end().catch(ignoreError)
     }
   })
-}
-
-export async function inTransaction<T>(
-  client: PgClient,
-  prepare: boolean,
-  silence: SilenceWatch,
-  work: (session: ScriptSession) => Promise<T>,
-): Promise<T> {
-  // The server may end an idle transaction, when no query waits for an answer. Then only this event says why.
-  let idleEnd: Error | undefined
-  const noteEnd = (error: Error) => {
-    if (isIdleEnd(error)) idleEnd = error
-  }
-  client.on('error', noteEnd)
-  try {
-    return await inOpenTransaction(client, prepare, silence, work)
-  } catch (error) {
-    throw idleEnd !== undefined && isConnectionLost(error) ? idleEnd : error
-  } finally {
-    client.removeListener('error', noteEnd)
-  }
-}
-
-async function inOpenTransaction<T>(
-  client: PgClient & ClientState,
-  prepare: boolean,
-  silence: SilenceWatch,
-  work: (session: ScriptSession) => Promise<T>,
-): Promise<T> {
-  const setIdle = `set local idle_in_transaction_session_timeout = ${maxIdleMilliseconds}`
-  const begin = `begin ${transactionMode}; ${setIdle}; ${transactionProcessQuery}`
-  const [process] = await runQuery(client, { text: begin }, silence)
-  const watch = silence.inTransaction(process, client.processID ?? undefined)
-  try {
-    const result = await work(fromPgClient(client, prepare, watch))
-    await runQuery(client, { text: 'commit' }, watch)
-    return result
-  } catch (error) {
-    // The rollback fails on a lost connection. The transaction has then ended anyway.
-    await runQuery(client, { text: 'rollback' }, watch).catch(() => {})
-    throw error
-  }
 }

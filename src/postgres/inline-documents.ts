@@ -1,8 +1,8 @@
 /**
  * Inline projections on Postgres: writes events and the documents they change in one transaction. A whole group of
- * appends takes five round trips:
+ * appends takes four round trips:
  *
- *     begin ──► lock and read documents ──► append events ──► write documents ──► commit
+ *     begin ──► lock and read documents, append events ──► write documents ──► commit
  *
  * The store locks documents before it takes positions, for two reasons:
  * - Otherwise two appends could change one document in another order than the log's.
@@ -27,6 +27,7 @@ import {
 import type { Parameters, Row, Session, Statement } from './client.ts'
 import { plainArray } from './encode.ts'
 import { isEventIdTaken, isProjectionOutdated } from './errors.ts'
+import { LockAndAppend } from './lock-and-append.ts'
 import type { AfterLockTimeout } from './lock-wait.ts'
 import type { Runner } from './runner.ts'
 import type { Statements } from './statements.ts'
@@ -58,6 +59,12 @@ class UnlockedDocumentsError extends Error {
 /** Thrown if a projection was rebuilt since the store read which generation is current. */
 class StaleGenerationError extends Error {}
 
+/** Two statements that append the same. `locking`: also locks and reads documents before it appends. */
+interface AppendStatements {
+  readonly statement: Statement
+  readonly locking: Statement
+}
+
 /** Appends and imports events together with the documents of the inline projections. */
 export class InlineDocuments {
   readonly #runner: Runner
@@ -81,12 +88,12 @@ export class InlineDocuments {
   }
 
   /**
-   * Appends events with a statement, and writes their documents. `eventsOf`: returns the appended events from the
-   * statement's answer.
+   * Appends events, and writes their documents. `eventsOf`: returns the appended events from the answer of the
+   * statement.
    */
   append(
     appends: readonly PreparedAppend[],
-    statement: Statement,
+    { statement, locking }: AppendStatements,
     parameters: (retried: boolean) => Parameters,
     eventsOf: (row: Row) => readonly RecordedEvent[],
     afterLockTimeout: AfterLockTimeout,
@@ -104,10 +111,11 @@ export class InlineDocuments {
       callersOf(appends),
       afterLockTimeout,
       signal,
-      async (session, retried) => {
-        const [row] = await session.run(statement, parameters(retried))
-        return { row: row as Row, events: eventsOf(row as Row) }
+      async (session, retried, together) => {
+        const row = together?.row ?? ((await session.run(statement, parameters(retried)))[0] as Row)
+        return { row, events: eventsOf(row) }
       },
+      (retried) => new LockAndAppend(locking, () => parameters(retried)),
     )
   }
 
@@ -150,7 +158,9 @@ export class InlineDocuments {
     append: (
       session: Session,
       retried: boolean,
+      together: LockAndAppend | undefined,
     ) => Promise<{ readonly row: Row; readonly events: readonly RecordedEvent[] }>,
+    together?: (retried: boolean) => LockAndAppend,
   ): Promise<Row> {
     let retriedBefore = false
     let toLock = expected
@@ -170,9 +180,16 @@ export class InlineDocuments {
               this.#runner.lockTimeouts.forProjections,
             )
             transaction.enter = this.#runner.presentTransaction()
-            const locked = await asInlineFailure(this.#inline.lock(targets, toLock, transaction))
+            const isRetried = retried || retriedBefore
+            const toAppend = together?.(isRetried)
+            transaction.toAppend = toAppend
+            transaction.commitsAtEnd = targets.every(({ projection }) => projection.kind !== 'raw')
+            const locked = await this.#inline.lock(targets, toLock, transaction).catch((thrown: unknown) => {
+              throw toAppend?.failedWith(thrown) ? thrown : new InlineFailure(thrown)
+            })
+            transaction.toAppend = undefined
             if (locked === 'stale') throw new StaleGenerationError()
-            const { row, events } = await append(session, retried || retriedBefore)
+            const { row, events } = await append(session, isRetried, toAppend)
             await transaction.restoreLockTimeout()
             if ((await asInlineFailure(locked.apply(events, transaction, callerOf))) === 'unlocked')
               throw new UnlockedDocumentsError(events)

@@ -259,6 +259,8 @@ export function retryingRunner(
                     nesting.enter(retry === 'never' ? 'handler' : 'inline', () => work(guarded, attempt > 1)),
                   ),
                 signal,
+                // A handler may use the driver's client before the store's first statement.
+                retry === 'never' ? 'at once' : 'late',
               )
             // The transaction of an append needs no other connection, so it ends without help.
             const done = retry === 'never' ? nesting.withConnection(signal, begin) : begin()
@@ -394,14 +396,22 @@ async function withGuardedSession<T>(
       throw error
     }
   }
+  async function runOwn(ask: () => Promise<readonly Row[]>): Promise<readonly Row[]> {
+    checkOpen()
+    return watched(ask, isTransient).catch((error: unknown) => {
+      throw isTransient(error) ? error : toKnownError(what, error)
+    })
+  }
+  const { runAndCommit } = session
   const guarded: Session = {
     client: session.client,
-    async run(statement, parameters) {
-      checkOpen()
-      return watched(() => session.run(statement, parameters), isTransient).catch((error: unknown) => {
-        throw isTransient(error) ? error : toKnownError(what, error)
-      })
-    },
+    run: (statement, parameters) => runOwn(() => session.run(statement, parameters)),
+    ...(runAndCommit && {
+      async runAndCommit(statement, parameters) {
+        if (transient !== undefined) throw transient.error
+        return runOwn(() => runAndCommit(statement, parameters))
+      },
+    }),
     async query(text, values) {
       checkOpen()
       return watched(() => session.query(text, values), endsTransaction)

@@ -3770,6 +3770,99 @@ where s.name > \$1::text
 order by s.name
 limit \$2::text::bigint`
 
+export const lockAndAppendToEach: string = `with locked as materialized (
+  select d.place, d.state, d.revision, d.changed_at
+  from :schema.lock_documents(\$16::text::text[], \$17::text::int[], \$18::text::text[], \$19::text) d
+),
+checked as materialized (
+  select count(*) filter (where l.place = 0) as stale from locked l
+)
+select
+  l.place,
+  l.state::text,
+  l.revision::text,
+  l.changed_at::text as position,
+  null::text as outcomes,
+  null::text as versions,
+  null::text as recorded_ats,
+  null::text as positions
+from locked l
+union all
+select
+  null,
+  null,
+  null,
+  null,
+  array_to_json(a.outcomes)::text as outcomes,
+  array_to_json(a.versions)::text as versions,
+  (select json_agg((date_part('epoch', r) * 1000)::bigint) from unnest(a.recorded_ats) r)::text as recorded_ats,
+  array_to_json(a.positions)::text as positions
+from checked k
+cross join lateral :schema.append_to_each(
+  \$1::text::text[],
+  \$2::text::int[],
+  \$3::text::bigint[],
+  \$4::text::int[],
+  \$5::text::int[],
+  \$6::text::int[],
+  \$7::text::uuid[],
+  \$8::text::text[],
+  string_to_array(\$9::text, E'\\x1e')::json[],
+  string_to_array(\$10::text, E'\\x1e', '')::json[],
+  \$11::text::text[],
+  \$12::text::boolean,
+  \$13::text::text[],
+  \$14::text::int[],
+  case when k.stale = 0 then \$15::text end
+) a
+where k.stale = 0`
+
+export const lockAndAppendToStreams: string = `with locked as materialized (
+  select d.place, d.state, d.revision, d.changed_at
+  from :schema.lock_documents(\$15::text::text[], \$16::text::int[], \$17::text::text[], \$18::text) d
+),
+checked as materialized (
+  select count(*) filter (where l.place = 0) as stale from locked l
+)
+select
+  l.place,
+  l.state::text,
+  l.revision::text,
+  l.changed_at::text as position,
+  null::text as outcomes,
+  null::text as versions,
+  null::text as recorded_ats,
+  null::text as positions
+from locked l
+union all
+select
+  null,
+  null,
+  null,
+  null,
+  array_to_json(a.outcomes)::text as outcomes,
+  array_to_json(a.versions)::text as versions,
+  (select json_agg((date_part('epoch', r) * 1000)::bigint) from unnest(a.recorded_ats) r)::text as recorded_ats,
+  array_to_json(a.positions)::text as positions
+from checked k
+cross join lateral :schema.append_to_streams(
+  \$1::text::text[],
+  \$2::text::bigint[],
+  \$3::text::int[],
+  \$4::text::int[],
+  \$5::text::int[],
+  \$6::text::uuid[],
+  \$7::text::text[],
+  string_to_array(\$8::text, E'\\x1e')::json[],
+  string_to_array(\$9::text, E'\\x1e', '')::json[],
+  \$10::text::text[],
+  \$11::text::boolean,
+  \$12::text::text[],
+  \$13::text::int[],
+  case when k.stale = 0 then \$14::text end
+) a
+where k.stale = 0`
+
 export const lockAppends: string = `select :schema.lock_appends()::text as locked`
 
 export const lockDocuments: string = `select d.place, d.state::text, d.revision::text, d.changed_at::text as position

@@ -16,9 +16,10 @@ import {
   type StoredDocument,
   type SubscriptionDefinition,
 } from '../storage/index.ts'
-import type { Row, Session, Statement } from './client.ts'
+import type { Parameters, Row, Session, Statement } from './client.ts'
 import { jsonList, plainArray, textArray } from './encode.ts'
 import { isTransactionAborted } from './errors.ts'
+import type { LockAndAppend } from './lock-and-append.ts'
 import type { Statements } from './statements.ts'
 
 /** The transaction that handlers and raw projections write with. It also runs your own SQL. */
@@ -38,6 +39,10 @@ export class PostgresStorageTransaction implements StorageTransaction {
   /** Whether `holdLease` holds leases: no heartbeat can run beside this transaction. */
   holdsLeases = false
   enter: (<T>(work: () => T) => T) | undefined
+  /** The append that the next call of `lockDocuments` makes. */
+  toAppend: LockAndAppend | undefined
+  /** Whether `end` writes all documents and commits, in one round trip if the driver can. The user then runs no SQL. */
+  commitsAtEnd = false
   readonly #session: Session
   readonly #statements: Statements
   readonly #readLogPage: (query: LogQuery) => ReturnType<Storage['readLogPage']>
@@ -47,6 +52,8 @@ export class PostgresStorageTransaction implements StorageTransaction {
    * Locked documents that do not exist: each has a placeholder row. `end` deletes the placeholders that got no state.
    */
   readonly #placeholders = new Map<string, DocumentAddress>()
+  /** The changes that `end` writes. */
+  readonly #toWrite: DocumentChange[] = []
   /** The `lock_timeout` before the first call of `lockProjection`. */
   #formerLockTimeout: string | undefined
   /** Whether the user may have run SQL in this transaction. */
@@ -96,7 +103,9 @@ export class PostgresStorageTransaction implements StorageTransaction {
 
   async lockDocuments(addresses: readonly DocumentAddress[]): Promise<LockedDocuments> {
     const parameters = [...addressParameters(addresses), this.#lockTimeout]
-    const rows = await this.#session.run(this.#statements.lockDocuments, parameters)
+    const rows =
+      (await this.toAppend?.lock(this.#session, parameters)) ??
+      (await this.#session.run(this.#statements.lockDocuments, parameters))
     if (Number(rows[0]?.place) === 0) return 'stale'
     const documents = documentsOf(addresses, rows)
     for (const [index, document] of documents.entries()) {
@@ -117,11 +126,8 @@ export class PostgresStorageTransaction implements StorageTransaction {
 
   async writeDocuments(changes: readonly DocumentChange[]): Promise<void> {
     for (const change of changes) this.#placeholders.delete(nameOf(change))
-    await this.#session.run(this.#statements.writeDocuments, [
-      ...addressParameters(changes),
-      jsonList(changes.map(({ state }) => state ?? 'null')),
-      plainArray(changes.map(({ position }) => position)),
-    ])
+    if (this.commitsAtEnd) this.#toWrite.push(...changes)
+    else await this.#session.run(this.#statements.writeDocuments, documentParameters(changes))
   }
 
   async holdLease(lease: Lease): Promise<boolean> {
@@ -235,6 +241,10 @@ export class PostgresStorageTransaction implements StorageTransaction {
           [...this.#placeholders.values()].map((address) => ({ ...address, state: null, position: 0 })),
         )
       }
+      if (this.#toWrite.length > 0) {
+        const { runAndCommit = this.#session.run } = this.#session
+        await runAndCommit(this.#statements.writeDocuments, documentParameters(this.#toWrite))
+      }
       if (!this.#isUsed) return
       this.#isUsed = false
       await this.#session.query('set constraints all immediate', [])
@@ -253,6 +263,14 @@ function addressParameters(addresses: readonly DocumentAddress[]): [string, stri
     textArray(addresses.map(({ projection }) => projection)),
     plainArray(addresses.map(({ generation }) => generation)),
     textArray(addresses.map(({ key }) => key)),
+  ]
+}
+
+function documentParameters(changes: readonly DocumentChange[]): Parameters {
+  return [
+    ...addressParameters(changes),
+    jsonList(changes.map(({ state }) => state ?? 'null')),
+    plainArray(changes.map(({ position }) => position)),
   ]
 }
 

@@ -44,8 +44,9 @@ it('a group of 400 appends that make 1,200 documents takes as many statements as
   const one = await statementsOf(() => append(1))
   // The calls are concurrent and share a transaction. The first one may run alone before the others.
   const many = await statementsOf(() => Promise.all(range(2, 401).map(append)))
-  expect(one).toBeLessThanOrEqual(8)
-  expect(many).toBeLessThanOrEqual(2 * one)
+  expect(one).toBe(2)
+  // On a new connection, `begin` is a query of its own.
+  expect(many).toBeLessThanOrEqual(2 * one + 1)
   const documents = await database.query<{ count: string }>('select count(*) from eventsourced.views')
   expect(Number(documents[0]?.count)).toBe(402 * 3 + 7)
   await store.close()
