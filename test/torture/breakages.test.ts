@@ -20,7 +20,7 @@ async function resultOf(breakage: Breakage, name: string) {
   if (scenario === undefined) throw new Error(`There is no scenario ${name}`)
   const seed = Math.floor(Math.random() * 1_000_000)
   return runCampaign({
-    ...{ store: 'postgres', emulator: 'dynoxide', scenario, seconds: 8, seed, breakage, patience: 60 },
+    ...{ store: 'postgres', emulator: 'dynoxide', scenario, seconds: 10, seed, breakage, patience: 60 },
     ...{ writers: 3, followers: 2, subscriptions: 3, atOnce: 6, batch: 6 },
   })
 }
