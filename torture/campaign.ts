@@ -158,7 +158,8 @@ async function runClients(
     fault({ ...context, random: randomOf(seed, 'fault', nth) }),
   )
 
-  const timesOf = (what: string) => (what === 'snapshots' ? clients.progress.snapshots : (counts.get(what) ?? 0))
+  const timesOf = (what: string) =>
+    what === 'snapshots' ? clients.progress.snapshots : (counts.get(what) ?? 0)
   const begin = performance.now()
   const passed = () => (performance.now() - begin) / 1000
   const isOver = () =>
