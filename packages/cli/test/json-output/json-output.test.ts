@@ -5,11 +5,12 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { decider, projection, type RecordedEvent } from '@eventsourced/core'
+import { decider, defineEvents, payload, projection, type RecordedEvent } from '@eventsourced/core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { AnyStore } from '../../src/target/known.ts'
 import { openTarget } from '../../src/target/open.ts'
 import { storeAddress } from '../../src/target/store-url.ts'
+import { catalogueStore } from '../catalogue-store.ts'
 import { databases, type StartedDatabase } from '../databases.ts'
 import { run } from '../run.ts'
 import { normalised } from './normalised.ts'
@@ -27,6 +28,8 @@ const order = decider({
   decide: (_command: 'place'): Placed => ({ type: 'Placed', data: { sku: 'book' } }),
   evolve: () => ({ status: 'placed' }),
 })
+/** It does not know the event `Paid`. */
+const catalogue = defineEvents({ Placed: payload<{ sku: string }>() })
 const migrations = 'Postgres has migrations and functions; DynamoDB has two tables of one format.'
 const exported = { deciders: { order }, projections: [stock] }
 
@@ -91,8 +94,11 @@ describe.each(databases)('with --json on $name', { timeout: 180_000 }, ({ name, 
     void ofThis.push(`# ${why}\n${await printed(words, byUrl())}`)
   /** For a command that needs what only a program knows. */
   const withConfig = async (...words: string[]) => {
+    await configured('commandLineConfig', words)
+  }
+  const configured = async (config: string, words: readonly string[]) => {
     const file = join(folder, `config-${ofAll.length}.ts`)
-    await writeFile(file, 'export default await globalThis.commandLineConfig()\n')
+    await writeFile(file, `export default await globalThis.${config}()\n`)
     const line = await printed(words, ['--config', file])
     ofAll.push(line.replace('--json', '--config eventsourced.config.ts --json'))
   }
@@ -105,6 +111,7 @@ describe.each(databases)('with --json on $name', { timeout: 180_000 }, ({ name, 
         const { store } = await openTarget({ url: database.url }, true)
         return { ...exported, store }
       },
+      configWithCatalogue: () => ({ store: catalogueStore(database.url, catalogue) }),
     })
   }, 180_000)
   afterAll(async () => {
@@ -141,6 +148,11 @@ describe.each(databases)('with --json on $name', { timeout: 180_000 }, ({ name, 
     await all('tail', '--limit', '1')
     await all('trace', 'trace-1')
     await all('stats')
+  })
+
+  it('prints what the catalogue of a program cannot read', async () => {
+    await configured('configWithCatalogue', ['check'])
+    await withConfig('check')
   })
 
   it('prints subscriptions and parked events', async () => {
