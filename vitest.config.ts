@@ -90,6 +90,8 @@ export default defineConfig({
     globalSetup: ['test/postgres-servers.ts'],
     reporters: ['default', './test/skip-reporter.ts'],
     testTimeout: 60_000,
+    // The default of one second is too short on a busy machine.
+    expect: { poll: { timeout: 30_000 } },
     hookTimeout: 60_000,
     teardownTimeout: 60_000,
     maxWorkers: 2,

@@ -189,7 +189,7 @@ describe.each(kinds)('with %s', (name, isolation, open) => {
     })
   })
 
-  it('the tables are created, wherever the connection is cut off', async ({ skip }) => {
+  it('the tables are created, wherever the connection is cut off', { timeout: 180_000 }, async ({ skip }) => {
     const fault = 'ends the process when it loses a connection in a transaction (porsager/postgres#1208)'
     skip(name === 'postgres.js', `postgres.js ${fault}`)
     const creating = open(proxy.url, 9, 'first')
