@@ -1,4 +1,4 @@
-/** `check`: reads the stored events with the catalogue of the configuration file, and reports those that fail. */
+/** `check`: reads the stored events with the catalogue of the configuration file, and reports the events that fail. */
 import type { Catalogue, CheckableStore, CheckProgress, CheckResult, RecordedEvent } from '@eventsourced/core'
 import { Command } from 'commander'
 import { conclusion, kindColumns } from '../check/report.ts'
