@@ -52,12 +52,12 @@ describe.each(emulators)('processes on %s', (name) => {
     let writers = [startWriter(), startWriter()]
     let subscribers = [startSubscriber(), startSubscriber()]
     await Promise.all(subscribers.map((subscriber) => subscriber.said()))
-    const hasAppended = ({ pid }: Program) =>
-      [...acknowledged.keys()].some((name) => name.startsWith(`${pid}-`))
+    const hasAppended = (writer: Program | undefined) =>
+      [...acknowledged.keys()].some((name) => name.startsWith(`${writer?.pid}-`))
     for (let round = 0; round < 6; round++) {
       await sleep(500)
-      // On a busy machine the writers need longer. Each must append before it is killed: the clock of one is ahead.
-      while (acknowledged.size < 6 * (round + 1) || !writers.every(hasAppended)) await sleep(20)
+      // On a busy machine the writers need longer. The one that is killed next must append first: its clock may be ahead.
+      while (acknowledged.size < 6 * (round + 1) || !hasAppended(writers[0])) await sleep(20)
       const killed = round % 2 === 0 ? writers[0] : subscribers[0]
       await killed?.kill()
       if (round % 2 === 0) writers = [...writers.slice(1), startWriter()]
@@ -90,11 +90,13 @@ describe.each(emulators)('processes on %s', (name) => {
     return log
   }
 
-  it('that are killed and suspended at any moment lose no event, and count each once and in order', async () => {
+  it('that are killed and suspended at any moment lose no event, and count each once and in order', {
+    timeout: 180_000,
+  }, async () => {
     await killAndStop(() => undefined)
   })
 
-  it('do so with wrong clocks, and times in a stream never decrease', async () => {
+  it('do so with wrong clocks, and times in a stream never decrease', { timeout: 180_000 }, async () => {
     const [day, year] = [86_400_000, 365 * 86_400_000]
     const all = [year, -day, 'steps'] as const
     const started = { writer: 0, subscriber: 0 }
