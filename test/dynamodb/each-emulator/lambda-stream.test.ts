@@ -6,6 +6,7 @@ import { cloudFormation } from '@eventsourced/core/dynamodb/templates'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { sleep } from '../../../src/runtime/abort.ts'
 import { type Program, startProgram } from '../../child-program.ts'
+import { rounds } from '../../rounds.ts'
 import { emulators, type Ground, startGround } from '../ground.ts'
 import type { Answer, Invocation } from '../programs/lambda-function.ts'
 import { seenAndStored } from '../seen.ts'
@@ -142,7 +143,7 @@ describe.each(emulators)('functions that a stream starts on %s', (emulator) => {
       },
     })
     let appended = 0
-    for (let round = 0; round < (process.env.LONG === undefined ? 1 : 10); round++) {
+    for (let round = 0; round < rounds; round++) {
       appended += await append(200)
       await driver.atRest()
       await check(appended)
