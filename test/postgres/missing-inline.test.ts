@@ -9,6 +9,7 @@
  */
 import { projection } from '@eventsourced/core'
 import { type PostgresStore, type PostgresStoreOptions, postgresStore } from '@eventsourced/core/postgres'
+import pg from 'pg'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { counted } from '../../src/conformance/events.ts'
 import { sleep } from '../../src/runtime/abort.ts'
@@ -145,3 +146,30 @@ it('a registration that was rolled back is made again', async () => {
   await store.append('a', [{ type: 'Ignored', data: {} }])
   await expect(open().append('a', counted(1))).rejects.toMatchObject(missing)
 })
+
+it.each(['commit', 'rollback'] as const)(
+  'an append waits for the first one, which registers the projection in a transaction that ends with %s',
+  async (end) => {
+    const [first, second] = [open({ inline: [total] }), open({ inline: [total] })]
+    await first.schema.create()
+    const client = new pg.Client(database.url)
+    await client.connect()
+    try {
+      await client.query('begin')
+      await first.inTransaction(client).append('a', counted(1))
+      const other = second.append('b', counted(1))
+      other.catch(() => {})
+      // Longer than one request for the lock.
+      await sleep(1_500)
+      expect(await hasEnded(other)).toBe(false)
+      await client.query(end)
+      await other
+    } finally {
+      await client.end()
+    }
+    const events = end === 'commit' ? 2 : 1
+    expect((await second.view(total).get('all'))?.state).toBe(events)
+    await first.append('c', counted(1))
+    expect((await second.view(total).get('all'))?.state).toBe(events + 1)
+  },
+)

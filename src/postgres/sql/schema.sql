@@ -2208,7 +2208,6 @@ begin
     where n.mode = 'inline' and not exists (select from "eventsourced".projections p where p.name = n.name)
   )
     and not exists (select from "eventsourced".events)
-    and not exists (select from "eventsourced".writer_markers)
   then
     perform pg_advisory_xact_lock('"eventsourced".documents'::regclass::int, 0);
     _is_log_empty := not exists (select from "eventsourced".events);

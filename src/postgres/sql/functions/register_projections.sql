@@ -3,7 +3,8 @@
 -- documents would lack earlier events.
 --
 -- Only the check under the lock counts: no append runs then, and later appends see the registration. See lock_appends. The
--- same check before the lock avoids a lock request that all appends would wait behind for nothing.
+-- check before the lock avoids a lock request that all appends would wait behind for nothing. It must not look for running
+-- appends: one of them may have registered the projection in its own transaction, so this call waits for its end.
 create or replace function :schema.register_projections(names text[], versions int[], modes text[])
 returns table (place int, version int, generation int, mode text)
 language plpgsql
@@ -18,7 +19,6 @@ begin
     where n.mode = 'inline' and not exists (select from :schema.projections p where p.name = n.name)
   )
     and not exists (select from :schema.events)
-    and not exists (select from :schema.writer_markers)
   then
     perform pg_advisory_xact_lock(:appends_lock);
     _is_log_empty := not exists (select from :schema.events);
