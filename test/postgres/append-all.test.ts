@@ -7,13 +7,13 @@ import { postgresStore } from '@eventsourced/core/postgres'
 import { expect, it } from 'vitest'
 import { counted, range } from '../../src/conformance/events.ts'
 
-const streamCount = 15_000
+const streamCount = 8_000
 
 it('appendAll takes about as long for new streams as for existing ones', async () => {
   const store = postgresStore('pglite:memory')
 
-  async function timeToAppend(count: number): Promise<number> {
-    const streamIds = range(1, count).map((number) => `stream-${number}`)
+  async function timeToAppend(prefix: string, count: number): Promise<number> {
+    const streamIds = range(1, count).map((number) => `${prefix}-${number}`)
     const start = process.cpuUsage()
     await store.appendAll(streamIds.map((streamId) => ({ streamId, events: counted(1) })))
     const { user, system } = process.cpuUsage(start)
@@ -21,10 +21,13 @@ it('appendAll takes about as long for new streams as for existing ones', async (
   }
 
   // Creates the tables and warms the code up, with few of the streams.
-  for (const _ of range(1, 3)) await timeToAppend(500)
-  const toNew = await timeToAppend(streamCount)
-  const toExisting = await timeToAppend(streamCount)
-  // New streams take 1.5 times as long, and twice as long beside other work, which shares the caches of the processor.
-  expect(toNew / toExisting).toBeLessThan(3)
+  for (const _ of range(1, 3)) await timeToAppend('warm', 500)
+  const [toNew, toExisting]: [number[], number[]] = [[], []]
+  for (const round of range(1, 5)) {
+    toNew.push(await timeToAppend(`round-${round}`, streamCount))
+    toExisting.push(await timeToAppend(`round-${round}`, streamCount))
+  }
+  // The least of five: other processes share the caches of the processor, which makes single times longer.
+  expect(Math.min(...toNew) / Math.min(...toExisting)).toBeLessThan(1.8)
   await store.close()
 }, 180_000)

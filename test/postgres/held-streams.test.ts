@@ -112,7 +112,7 @@ it('appends to free streams are not slower beside 30 held streams than without',
     await release()
     await Promise.all(held)
   }
-  // It was 0.9 to 1.8 on a busy machine. If the held appends kept the connections, it would be 10 and more.
+  // It was 0.9 to 1.8 on a busy machine.
   expect(median(ratios)).toBeLessThan(4)
   await store.close()
 })

@@ -32,7 +32,7 @@ const writer = task.writers > 0 ? new Writer(task, store, former, slow) : undefi
 const follower = task.follows ? new Follower(task, store) : undefined
 
 const send = (message: ClientMessage) => process.send?.(message)
-const report = () => {
+const reporting = setInterval(() => {
   send({
     kind: 'progress',
     appended: writer?.appended ?? 0,
@@ -40,8 +40,7 @@ const report = () => {
     snapshots: writer?.snapshots ?? 0,
     faults: faults(),
   })
-}
-const reporting = setInterval(report, 250)
+}, 250)
 
 process.on('message', (order: ClientOrder) => void carryOut(order))
 // Without its campaign, the client must not continue.
