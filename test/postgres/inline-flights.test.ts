@@ -116,3 +116,18 @@ it('after an error the server skips the statements of the flight that follow', a
   expect(await run('insert into own_rows values (1)', 'select id from own_rows')).toEqual([[], [{ id: '1' }]])
   expect(await database.query('select * from own_rows')).toEqual([{ id: 1 }])
 })
+
+it('a client in the pipeline mode of pg appends with messages of their own', async () => {
+  const own = new pg.Pool({ connectionString: database.url, max: 1, pipeline: true } as pg.PoolConfig)
+  const other = postgresStore(own, { inline: [perStream], timeout: 2_000 })
+  try {
+    // The first transaction of a connection has messages of their own anyway.
+    for (const stream of ['pipeline-1', 'pipeline-2']) {
+      await other.append(stream, [{ type: 'Counted', data: {} }])
+      expect(await countOf(stream)).toEqual({ events: 1, documents: 1 })
+    }
+  } finally {
+    await other.close()
+    await own.end()
+  }
+})
